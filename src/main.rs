@@ -1,2 +1,125 @@
-//! x
-fn main() {}
+//! Arguments → configuration → command → exit code. The only place that exits and prints errors.
+
+use std::io::{BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use mimalloc::MiMalloc;
+use tokio::runtime::Runtime;
+
+use pinsql::args::{Cli, Command, Piece};
+use pinsql::command::{self, Console, run::Run};
+use pinsql::config::{Config, Surroundings};
+use pinsql::error::{Error, Result};
+
+/// Decoding fills millions of small buffers from several threads at once.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+const EXIT_INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let (cli, pieces) = match Cli::parse_from(std::env::args_os()) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut console = console();
+    let code = match dispatch(cli, pieces, &mut console) {
+        Ok(code) => code,
+        Err(error) if error.is_closed_pipe() => 0,
+        Err(error) => {
+            console.say_error(&error);
+            error.exit_code()
+        }
+    };
+    let code = match console.out.flush() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe && code == 0 => {
+            console.say(format_args!("pinsql: cannot write standard output: {error}"));
+            1
+        }
+        _ => code,
+    };
+    // A query that was left in the middle may still be at work on other threads: nobody waits for it.
+    std::process::exit(code.into())
+}
+
+fn console() -> Console {
+    let width = std::io::stdout().is_terminal().then(|| {
+        rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
+    });
+    const WIDTH_UNKNOWN: u16 = 80;
+    Console {
+        out: Box::new(BufWriter::new(std::io::stdout())),
+        err: Box::new(std::io::stderr()),
+        width: width.map(|columns| columns.unwrap_or(WIDTH_UNKNOWN)),
+    }
+}
+
+fn dispatch(cli: Cli, mut pieces: Vec<Piece>, console: &mut Console) -> Result<u8> {
+    match &cli.command {
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(*shell, &mut Cli::command(), "pinsql", &mut console.out);
+            return Ok(0);
+        }
+        Some(Command::Man) => {
+            let page = clap_mangen::Man::new(Cli::command()).render(&mut console.out);
+            page.map_err(|source| Error::Output { path: "standard output".to_owned(), source })?;
+            return Ok(0);
+        }
+        _ => {}
+    }
+    let config = Config::new(cli.settings.given(), &Surroundings::of_process())?;
+    let runtime = runtime(config.threads)?;
+    match cli.command {
+        Some(Command::Config) => command::config::show(&config, console).map(|()| 0),
+        Some(Command::Check { files }) => {
+            interruptible(&runtime, &config, command::check::check(&config, &files, console))
+        }
+        _ if pieces.is_empty() && std::io::stdin().is_terminal() => {
+            command::shell::shell(&config, &runtime, console).map(|()| 0)
+        }
+        _ => {
+            if pieces.is_empty() {
+                pieces.push(Piece::File("-".to_owned()));
+            }
+            let run = Run {
+                pieces,
+                variables: cli.run.variables,
+                keep_going: cli.run.keep_going,
+                output: cli.run.output.map(Into::into),
+            };
+            interruptible(&runtime, &config, command::run::run(&config, run, console))
+        }
+    }
+}
+
+fn runtime(threads: usize) -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Usage(format!("cannot start {threads} threads: {error}")))
+}
+
+/// Runs `work` until it is done, `--timeout` has passed, or the user interrupts it.
+fn interruptible(runtime: &Runtime, config: &Config, work: impl Future<Output = Result<()>>) -> Result<u8> {
+    runtime.block_on(async {
+        let deadline = async {
+            match config.timeout {
+                Some(timeout) => tokio::time::sleep(timeout).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            done = work => done.map(|()| 0),
+            () = deadline => {
+                let timeout = humantime::format_duration(config.timeout.unwrap_or_default());
+                Err(Error::Timeout(format!("no answer within {timeout} (--timeout)")))
+            }
+            _ = tokio::signal::ctrl_c() => Ok(EXIT_INTERRUPTED),
+        }
+    })
+}
