@@ -57,7 +57,7 @@ fn decoding(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(RECORDS as u64));
     group.bench_function(format!("records of {} bytes into columns", bytes / bodies.len()), |bencher| {
         bencher.iter(|| {
-            let mut decoder = Decoder::new(&plan, 8192, false);
+            let mut decoder = Decoder::new(&plan, 8192, RECORDS as usize, false);
             for (place, body) in bodies.iter().enumerate() {
                 decoder.object(place as u32, place as i64, body.as_bytes()).unwrap();
             }

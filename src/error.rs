@@ -132,7 +132,7 @@ pub fn from_datafusion(error: &DataFusionError, within: &dyn Located, tables: &[
         }
         DataFusionError::SchemaError(schema_error, _) => schema_message(schema_error),
         DataFusionError::ResourcesExhausted(message) => (
-            format!("out of memory: {}", first_line(message)),
+            format!("out of memory: {}", last_line(message).trim_start_matches("Error: ")),
             Some("raise --memory, lower --threads, or select fewer columns and rows".to_owned()),
         ),
         other => plan_message(other, tables),
@@ -242,8 +242,9 @@ fn plan_message(error: &DataFusionError, tables: &[String]) -> (String, Option<S
     }
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+/// The engine's message lists who holds memory; its last line says what was asked for in vain.
+fn last_line(text: &str) -> &str {
+    text.lines().last().unwrap_or_default()
 }
 
 /// `; did you mean 'x'?` for the name nearest to `name`, if one is near.

@@ -4,17 +4,12 @@ use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use mimalloc::MiMalloc;
 use tokio::runtime::Runtime;
 
 use pinsql::args::{Cli, Command, Piece};
 use pinsql::command::{self, Console, run::Run};
 use pinsql::config::{Config, Surroundings};
 use pinsql::error::{Error, Result};
-
-/// Decoding fills millions of small buffers from several threads at once.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 const EXIT_INTERRUPTED: u8 = 130;
 
@@ -105,7 +100,7 @@ fn runtime(threads: usize) -> Result<Runtime> {
 }
 
 /// Runs `work` until it is done, `--timeout` has passed, or the user interrupts it.
-fn interruptible(runtime: &Runtime, config: &Config, work: impl Future<Output = Result<()>>) -> Result<u8> {
+fn interruptible(runtime: &Runtime, config: &Config, work: impl Future<Output = Result<u8>>) -> Result<u8> {
     runtime.block_on(async {
         let deadline = async {
             match config.timeout {
@@ -114,7 +109,7 @@ fn interruptible(runtime: &Runtime, config: &Config, work: impl Future<Output = 
             }
         };
         tokio::select! {
-            done = work => done.map(|()| 0),
+            done = work => done,
             () = deadline => {
                 let timeout = humantime::format_duration(config.timeout.unwrap_or_default());
                 Err(Error::Timeout(format!("no answer within {timeout} (--timeout)")))

@@ -106,10 +106,10 @@ impl Script {
                 _ => {}
             }
         }
-        let first = meant().next().map_or_else(|| Span::new(ORIGIN, ORIGIN), |token| span_of(token));
+        let first = meant().next().map_or_else(|| Span::new(ORIGIN, ORIGIN), span_of);
         let mut tokens = tokens.to_vec();
         // A statement that ends too early is blamed on its end, not on the end of the world.
-        if let Some(last) = meant().last() {
+        if let Some(last) = meant().next_back() {
             tokens.push(TokenWithSpan { token: Token::EOF, span: last.span });
         }
         let parsed = DFParserBuilder::new(tokens)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use datafusion::catalog::SchemaProvider;
 use datafusion::common::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -218,7 +218,7 @@ fn bucket(source: Option<&SourceConfig>) -> Result<Arc<dyn Bucket>> {
 
 fn context(config: &Config, source: &Arc<Source>) -> Result<SessionContext, DataFusionError> {
     let named = NonZeroUsize::new(CONSUMERS_NAMED).unwrap_or(NonZeroUsize::MIN);
-    let pool = TrackConsumersPool::new(FairSpillPool::new(config.memory.pool_bytes), named);
+    let pool = TrackConsumersPool::new(GreedyMemoryPool::new(config.memory.pool_bytes), named);
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()?;
     let mut session = SessionConfig::new().with_target_partitions(config.threads).with_information_schema(true);
     let options = session.options_mut();
@@ -226,7 +226,7 @@ fn context(config: &Config, source: &Arc<Source>) -> Result<SessionContext, Data
     options.execution.collect_statistics = false;
     // Cleaned records are mostly distinct: grouping them before they are spread over the cores would
     // hold all of them twice. A short look at the data shows it.
-    options.execution.skip_partial_aggregation_probe_rows_threshold = 10_000;
+    options.execution.skip_partial_aggregation_probe_rows_threshold = 4096;
     let state = SessionStateBuilder::new()
         .with_config(session)
         .with_runtime_env(runtime)

@@ -3,6 +3,8 @@
 //! `PINSQL_BLESS=1 cargo test --test golden` writes the golden files anew. They are CSV, so that
 //! `tests/oracle.py`, which knows no SQL, can be compared with them: `.ci/run` does.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use std::collections::BTreeSet;

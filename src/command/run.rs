@@ -30,11 +30,11 @@ pub struct Run {
     pub output: Option<PathBuf>,
 }
 
-/// Runs everything.
+/// Runs everything; returns the exit code, which with `keep_going` is that of the last error said.
 ///
 /// # Errors
-/// The first error; or, with `keep_going`, the last one, after each was said.
-pub async fn run(config: &Config, run: Run, console: &mut Console) -> Result<()> {
+/// The first error, which ended the run.
+pub async fn run(config: &Config, run: Run, console: &mut Console) -> Result<u8> {
     required_source(config)?;
     let files = SqlFiles::new(config.sql_dir.as_deref());
     let scripts = run.pieces.iter().map(|piece| load(piece, &files)).collect::<Result<Vec<_>>>()?;
@@ -42,7 +42,7 @@ pub async fn run(config: &Config, run: Run, console: &mut Console) -> Result<()>
     let mut target = Target::new(run.output.as_deref(), config, console)?;
     let engine = Engine::new(config).await?;
     engine.take_snapshot(scripts.iter().flat_map(|script| &script.statements)).await;
-    let mut failed = None;
+    let mut code = 0;
     for (script, parameters) in scripts.iter().zip(&parameters) {
         for parsed in &script.statements {
             let within = script.within(parsed);
@@ -50,16 +50,16 @@ pub async fn run(config: &Config, run: Run, console: &mut Console) -> Result<()>
             match done {
                 Err(error) if run.keep_going && !error.is_closed_pipe() => {
                     console.say_error(&error);
-                    failed = Some(error);
+                    code = error.exit_code();
                 }
                 done => drop(done?),
             }
         }
     }
-    match failed {
-        Some(_) if run.keep_going => Err(Error::Usage(String::new())),
-        _ => target.publish(),
+    if code == 0 {
+        target.publish()?;
     }
+    Ok(code)
 }
 
 fn load(piece: &Piece, files: &SqlFiles<'_>) -> Result<Script> {

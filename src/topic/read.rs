@@ -162,7 +162,7 @@ fn read_objects(
 ) -> Result<(Contents, u64)> {
     let shard = &pack.shard;
     let mut directory = bucket.open(&shard.directory).map_err(|error| io_error(shard.directory.clone(), error))?;
-    let mut decoder = Decoder::new(&options.plan, options.batch_rows, options.rescue);
+    let mut decoder = Decoder::new(&options.plan, options.batch_rows, range.len(), options.rescue);
     let mut identities = Vec::with_capacity(range.len());
     let (mut name, mut body, mut inflated) = (String::new(), Vec::new(), Vec::new());
     let mut bytes = 0;

@@ -310,9 +310,9 @@ mod tests {
 
     #[test]
     fn a_limit_reads_a_few_objects_first() {
-        assert_eq!(runs(5..5000, None), [5..5000]);
+        assert_eq!(runs(5..5000, None), vec![5..5000]);
         assert_eq!(runs(0..100, Some(10)), [0..16, 16..48, 48..100]);
-        assert_eq!(runs(0..100, Some(1000)), [0..100]);
+        assert_eq!(runs(0..100, Some(1000)), vec![0..100]);
         assert!(runs(3..3, Some(1)).is_empty());
     }
 }
