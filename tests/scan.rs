@@ -142,7 +142,7 @@ fn hidden_columns_are_there_when_they_are_named_and_never_else() {
     assert_eq!(session.rows("WITH pin_raw AS (SELECT 5 AS _offset) SELECT _offset FROM pin_raw"), "5");
     assert_eq!(session.rows("SELECT o FROM (SELECT *, _offset AS o FROM pin_raw) AS p ORDER BY o"), "40\n41");
     // Without hidden columns in sight a natural join joins by what was declared.
-    assert_eq!(session.rows("SELECT count(*) FROM geo_raw NATURAL JOIN (SELECT 1 AS ind)"), "1");
+    assert_eq!(session.rows("SELECT count(*) FROM geo_raw NATURAL JOIN (SELECT 1 AS ind) AS other"), "1");
 }
 
 #[test]

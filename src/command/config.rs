@@ -2,6 +2,9 @@
 
 use std::io::Write;
 
+use comfy_table::Table;
+use comfy_table::presets;
+
 use crate::config::Config;
 use crate::error::{Error, Result};
 
@@ -12,14 +15,15 @@ use super::Console;
 /// # Errors
 /// A standard output that cannot be written.
 pub fn show(config: &Config, console: &mut Console) -> Result<()> {
-    let width = |pick: &dyn Fn(&(&str, String, crate::config::Origin)) -> usize| {
-        config.shown.iter().map(pick).max().unwrap_or(0)
-    };
-    let (names, values) = (width(&|(name, ..)| name.len()), width(&|(_, value, _)| value.chars().count()));
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
     for (name, value, origin) in &config.shown {
         let value = if value.is_empty() { "-" } else { value };
-        writeln!(console.out, "{name:names$}  {value:values$}  {origin}")
-            .map_err(|source| Error::Output { path: "standard output".to_owned(), source })?;
+        table.add_row([(*name).to_owned(), value.to_owned(), origin.to_string()]);
     }
-    Ok(())
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    writeln!(console.out, "{}", table.trim_fmt())
+        .map_err(|source| Error::Output { path: "standard output".to_owned(), source })
 }
