@@ -5,13 +5,14 @@
 //! 1. [`args`]: what the user typed · [`config`]: what will happen · [`error`]: what can go wrong
 //! 2. [`storage`]: where the objects lie · [`topic`]: objects → tables
 //! 3. [`catalog`]: the SQL files that declare tables and views · [`script`]: text → statements
-//! 4. [`rewrite`]: parameters and hidden columns · [`session`]: the engine · [`query`]: statement → sink
+//! 4. [`rewrite`]: parameters and hidden columns · [`session`]: the engine ([`distinct`]: its way with duplicates) · [`query`]: statement → sink
 //! 5. [`output`]: the formats · [`command`]: what the user can have done
 
 pub mod args;
 pub mod catalog;
 pub mod command;
 pub mod config;
+pub mod distinct;
 pub mod error;
 pub mod output;
 pub mod query;

@@ -10,12 +10,14 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::future::join_all;
 
 use crate::catalog::{METADATA_SCHEMA, MetadataSchema, SqlFile, SqlFiles, TopicFactory, in_order_of_use, topics_of};
 use crate::config::{Config, SourceConfig};
+use crate::distinct::StreamDistinct;
 use crate::error::{Error, Located, Result, at_place, from_datafusion};
 use crate::rewrite::rewrite;
 use crate::script::{Bound, Parsed, Script};
@@ -227,10 +229,14 @@ fn context(config: &Config, source: &Arc<Source>) -> Result<SessionContext, Data
     // Cleaned records are mostly distinct: grouping them before they are spread over the cores would
     // hold all of them twice. A short look at the data shows it.
     options.execution.skip_partial_aggregation_probe_rows_threshold = 4096;
+    let mut rules = PhysicalOptimizer::new().rules;
+    // First of all: what the other rules require of a plan, they then require of this one.
+    rules.insert(0, Arc::new(StreamDistinct));
     let state = SessionStateBuilder::new()
         .with_config(session)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_physical_optimizer_rules(rules)
         .with_table_factory("TOPIC".to_owned(), Arc::new(TopicFactory::new(Arc::clone(source))))
         .build();
     Ok(SessionContext::new_with_state(state))
