@@ -85,7 +85,7 @@ impl<'a> SqlFiles<'a> {
         let with_queries = format!("queries/{name}");
         let mut candidates = vec![Path::new(name).to_owned()];
         candidates.extend(self.own.iter().flat_map(|own| [own.join(name), own.join(&with_queries)]));
-        if let Some(path) = candidates.iter().find(|path| path.is_file()) {
+        if let Some(path) = candidates.iter().find(|path| path.exists() && !path.is_dir()) {
             return Ok(SqlFile { origin: path.display().to_string(), stem, text: read(path)? });
         }
         let shipped = [name, &with_queries, name.strip_prefix("sql/").unwrap_or(name)];

@@ -5,6 +5,9 @@ pub mod config;
 pub mod run;
 pub mod shell;
 
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::config::{Config, SourceConfig};
 use crate::error::{Error, Result};
 
@@ -16,6 +19,25 @@ pub struct Console {
     pub err: Box<dyn std::io::Write + Send>,
     /// The columns of the terminal that results go to; nothing if they go elsewhere.
     pub width: Option<u16>,
+    /// What has to go when the program is ended in the middle.
+    pub unfinished: Unfinished,
+}
+
+/// The temporary file of an output that has not been published.
+#[derive(Debug, Clone, Default)]
+pub struct Unfinished(Arc<Mutex<Option<PathBuf>>>);
+
+impl Unfinished {
+    fn remember(&self, path: &Path) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
+    }
+
+    /// Removes it. There may be none, or none any more.
+    pub fn remove(&self) {
+        if let Some(path) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 impl Console {

@@ -89,6 +89,15 @@ pub enum MaxRejects {
     Percent(f64),
 }
 
+impl fmt::Display for MaxRejects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
 /// Where the objects lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceConfig {

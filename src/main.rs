@@ -2,18 +2,31 @@
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::CommandFactory;
 use tokio::runtime::Runtime;
 
 use pinsql::args::{Cli, Command, Piece};
-use pinsql::command::{self, Console, run::Run};
+use pinsql::command::{self, Console, Unfinished, run::Run};
 use pinsql::config::{Config, Surroundings};
 use pinsql::error::{Error, Result};
 
 const EXIT_INTERRUPTED: u8 = 130;
 
+/// Room for the deepest statement that is let in; it is memory only once it is used.
+const STACK_BYTES: usize = 256 << 20;
+
 fn main() -> ExitCode {
+    // The main thread's own stack is small on some systems.
+    let worker = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run);
+    match worker.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn run() -> ExitCode {
     let (cli, pieces) = match Cli::parse_from(std::env::args_os()) {
         Ok(parsed) => parsed,
         Err(error) => {
@@ -50,6 +63,7 @@ fn console() -> Console {
         out: Box::new(BufWriter::new(std::io::stdout())),
         err: Box::new(std::io::stderr()),
         width: width.map(|columns| columns.unwrap_or(WIDTH_UNKNOWN)),
+        unfinished: Unfinished::default(),
     }
 }
 
@@ -70,9 +84,7 @@ fn dispatch(cli: Cli, mut pieces: Vec<Piece>, console: &mut Console) -> Result<u
     let runtime = runtime(config.threads)?;
     match cli.command {
         Some(Command::Config) => command::config::show(&config, console).map(|()| 0),
-        Some(Command::Check { files }) => {
-            interruptible(&runtime, &config, command::check::check(&config, &files, console))
-        }
+        Some(Command::Check { files }) => runtime.block_on(command::check::check(&config, &files, console)),
         _ if pieces.is_empty() && std::io::stdin().is_terminal() => {
             command::shell::shell(&config, &runtime, console).map(|()| 0)
         }
@@ -86,7 +98,8 @@ fn dispatch(cli: Cli, mut pieces: Vec<Piece>, console: &mut Console) -> Result<u
                 keep_going: cli.run.keep_going,
                 output: cli.run.output.map(Into::into),
             };
-            interruptible(&runtime, &config, command::run::run(&config, run, console))
+            watch(config.timeout, console.unfinished.clone())?;
+            runtime.block_on(command::run::run(&config, run, console))
         }
     }
 }
@@ -94,27 +107,38 @@ fn dispatch(cli: Cli, mut pieces: Vec<Piece>, console: &mut Console) -> Result<u
 fn runtime(threads: usize) -> Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
+        .thread_stack_size(STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|error| Error::Usage(format!("cannot start {threads} threads: {error}")))
 }
 
-/// Runs `work` until it is done, `--timeout` has passed, or the user interrupts it.
-fn interruptible(runtime: &Runtime, config: &Config, work: impl Future<Output = Result<u8>>) -> Result<u8> {
-    runtime.block_on(async {
-        let deadline = async {
-            match config.timeout {
-                Some(timeout) => tokio::time::sleep(timeout).await,
-                None => std::future::pending().await,
+/// Ends the process when `--timeout` has passed or the user interrupts it. On a thread of its own: a
+/// join that never yields, a pipe that nobody reads, an input that does not end must not hold it up.
+fn watch(timeout: Option<Duration>, unfinished: Unfinished) -> Result<()> {
+    let failed = |error: std::io::Error| Error::Usage(format!("cannot watch for interrupts: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let watcher = std::thread::Builder::new().name("watch".to_owned());
+    let watcher = watcher.spawn(move || {
+        let code = runtime.block_on(async {
+            let deadline = async {
+                match timeout {
+                    Some(timeout) => tokio::time::sleep(timeout).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = deadline => {
+                    let timeout = humantime::format_duration(timeout.unwrap_or_default());
+                    let error = Error::Timeout(format!("no answer within {timeout} (--timeout)"));
+                    let _ = writeln!(std::io::stderr(), "pinsql: {error}");
+                    error.exit_code()
+                }
+                _ = tokio::signal::ctrl_c() => EXIT_INTERRUPTED,
             }
-        };
-        tokio::select! {
-            done = work => done,
-            () = deadline => {
-                let timeout = humantime::format_duration(config.timeout.unwrap_or_default());
-                Err(Error::Timeout(format!("no answer within {timeout} (--timeout)")))
-            }
-            _ = tokio::signal::ctrl_c() => Ok(EXIT_INTERRUPTED),
-        }
-    })
+        });
+        unfinished.remove();
+        std::process::exit(code.into())
+    });
+    watcher.map(|_| ()).map_err(failed)
 }

@@ -11,8 +11,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{
-    DataType, ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select,
-    SelectItem, TableAlias, TableFactor, TableWithJoins, TimezoneInfo, Value, VisitMut, VisitorMut,
+    DataType, ExcludeSelectItem, Expr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, TableAlias, TableFactor, TableWithJoins, TimezoneInfo, Value, VisitMut,
+    VisitorMut, WildcardAdditionalOptions,
 };
 
 use crate::catalog::METADATA_SCHEMA;
@@ -35,6 +36,13 @@ pub fn rewrite(
         visit(&mut statement, &mut BindParameters(parameters))?;
     }
     if METADATA.iter().any(|name| parsed.words.contains(*name)) {
+        if parsed.words.contains("natural") {
+            return Err(
+                "a NATURAL JOIN cannot be mixed with hidden columns, which all topics share: name the columns \
+                        of the join with USING (…)"
+                    .to_owned(),
+            );
+        }
         let mut defined = CteNames(BTreeSet::new());
         visit(&mut statement, &mut defined)?;
         visit(&mut statement, &mut ExposeMetadata { is_topic, defined: defined.0 })?;
@@ -122,15 +130,81 @@ struct ExposeMetadata<'a> {
 
 impl ExposeMetadata<'_> {
     /// The name of the topic table that `factor` reads, if it is one.
-    fn topic_name(&self, factor: &TableFactor) -> Option<String> {
+    fn topic_name(&self, factor: &TableFactor) -> Option<Ident> {
         let TableFactor::Table { name, args: None, .. } = factor else { return None };
-        let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() else { return None };
-        let name = normalized(ident);
-        ((self.is_topic)(&name) && !self.defined.contains(&name)).then_some(name)
+        let parts: Option<Vec<_>> = name.0.iter().map(ObjectNamePart::as_ident).collect();
+        let (own, schema) = parts?.split_last().map(|(own, schema)| ((*own).clone(), schema.to_vec()))?;
+        let schema: Vec<_> = schema.into_iter().map(normalized).collect();
+        let is_default = matches!(
+            &schema.iter().map(String::as_str).collect::<Vec<_>>()[..],
+            [] | ["public"] | ["datafusion", "public"]
+        );
+        let known = normalized(&own);
+        let is_defined = schema.is_empty() && self.defined.contains(&known);
+        (is_default && !is_defined && (self.is_topic)(&known)).then_some(own)
     }
 
-    fn reads_topic(&self, tables: &[TableWithJoins]) -> bool {
-        factors(tables).any(|factor| self.topic_name(factor).is_some())
+    /// What stands for `*`: each table's own, a topic's without its hidden columns.
+    fn everything(&self, factors: &[&TableFactor]) -> Option<Vec<SelectItem>> {
+        factors
+            .iter()
+            .map(|factor| {
+                let name = ObjectName::from(vec![name_in_query(factor)?]);
+                let options = match self.topic_name(factor) {
+                    Some(_) => hiding(WildcardAdditionalOptions::default()),
+                    None => WildcardAdditionalOptions::default(),
+                };
+                Some(SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options))
+            })
+            .collect()
+    }
+
+    fn hide_in(&self, select: &mut Select) -> Result<(), String> {
+        let mut factors = vec![];
+        let mut has_using = false;
+        select.from.iter().for_each(|table| collect_factors(table, &mut factors, &mut has_using));
+        let topics: BTreeSet<_> = factors
+            .iter()
+            .filter(|factor| self.topic_name(factor).is_some())
+            .filter_map(|factor| Some(normalized(&name_in_query(factor)?)))
+            .collect();
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let everything = self.everything(&factors);
+        let is_single = factors.len() == 1;
+        let mut items = vec![];
+        for item in std::mem::take(&mut select.projection) {
+            match item {
+                SelectItem::Wildcard(options) if is_single => items.push(SelectItem::Wildcard(hiding(options))),
+                SelectItem::Wildcard(options) => match &everything {
+                    Some(everything) if !has_using && options == WildcardAdditionalOptions::default() => {
+                        items.extend(everything.iter().cloned());
+                    }
+                    _ => {
+                        return Err(
+                            "a query that joins a topic and names its hidden columns cannot say `*` here: name \
+                                    the columns, or write t.* for each table"
+                                .to_owned(),
+                        );
+                    }
+                },
+                SelectItem::QualifiedWildcard(kind, options) => {
+                    let is_topic = match &kind {
+                        SelectItemQualifiedWildcardKind::ObjectName(name) => {
+                            let own = name.0.last().and_then(ObjectNamePart::as_ident);
+                            own.is_some_and(|own| topics.contains(&normalized(own)))
+                        }
+                        SelectItemQualifiedWildcardKind::Expr(_) => false,
+                    };
+                    let options = if is_topic { hiding(options) } else { options };
+                    items.push(SelectItem::QualifiedWildcard(kind, options));
+                }
+                other => items.push(other),
+            }
+        }
+        select.projection = items;
+        Ok(())
     }
 }
 
@@ -138,34 +212,21 @@ impl VisitorMut for ExposeMetadata<'_> {
     type Break = String;
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<String> {
-        if !self.reads_topic(&select.from) {
-            return ControlFlow::Continue(());
+        match self.hide_in(select) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(problem) => ControlFlow::Break(problem),
         }
-        let joins = select.from.iter().flat_map(|table| &table.joins);
-        if joins.clone().any(|join| is_natural(&join.join_operator)) {
-            return ControlFlow::Break(
-                "a NATURAL JOIN of topic tables cannot be mixed with their hidden columns: name the columns of the \
-                 join with USING (…)"
-                    .to_owned(),
-            );
-        }
-        for item in &mut select.projection {
-            if let SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) = item
-                && options.opt_exclude.is_none()
-                && options.opt_except.is_none()
-            {
-                let hidden = METADATA.iter().map(|name| ObjectName::from(vec![Ident::new(*name)]));
-                options.opt_exclude = Some(ExcludeSelectItem::Multiple(hidden.collect()));
-            }
-        }
-        ControlFlow::Continue(())
     }
 
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<String> {
         let topic = self.topic_name(factor);
-        if let (Some(topic), TableFactor::Table { name, alias, .. }) = (topic, factor) {
-            let own = name.0.first().and_then(ObjectNamePart::as_ident).cloned();
-            let own = own.unwrap_or_else(|| Ident::new(topic));
+        if let (Some(own), TableFactor::Table { name, alias, .. }) = (topic, factor) {
+            if alias.as_ref().is_some_and(|alias| !alias.columns.is_empty()) {
+                return ControlFlow::Break(format!(
+                    "the columns of {own} cannot be renamed in FROM where its hidden columns are named: rename them \
+                     in SELECT"
+                ));
+            }
             alias.get_or_insert_with(|| TableAlias { explicit: true, name: own.clone(), columns: vec![], at: None });
             *name = ObjectName::from(vec![Ident::new(METADATA_SCHEMA), own]);
         }
@@ -173,23 +234,43 @@ impl VisitorMut for ExposeMetadata<'_> {
     }
 }
 
-fn factors(tables: &[TableWithJoins]) -> impl Iterator<Item = &TableFactor> {
-    tables
-        .iter()
-        .flat_map(|table| std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation)))
+/// The options with the hidden columns among those left out.
+fn hiding(mut options: WildcardAdditionalOptions) -> WildcardAdditionalOptions {
+    let hidden = METADATA.iter().map(|name| ObjectName::from(vec![Ident::new(*name)]));
+    let own = match options.opt_exclude.take() {
+        Some(ExcludeSelectItem::Single(column)) => vec![column],
+        Some(ExcludeSelectItem::Multiple(columns)) => columns,
+        None => vec![],
+    };
+    let is_hidden = |column: &ObjectName| METADATA.contains(&column.to_string().as_str());
+    let own = own.into_iter().filter(|column| !is_hidden(column));
+    options.opt_exclude = Some(ExcludeSelectItem::Multiple(own.chain(hidden).collect()));
+    options
 }
 
-fn is_natural(join: &JoinOperator) -> bool {
-    use JoinOperator as J;
-    match join {
-        J::Join(on)
-        | J::Inner(on)
-        | J::Left(on)
-        | J::LeftOuter(on)
-        | J::Right(on)
-        | J::RightOuter(on)
-        | J::FullOuter(on) => matches!(on, JoinConstraint::Natural),
-        _ => false,
+/// The tables of a FROM, through parentheses; and whether a join merges columns.
+fn collect_factors<'a>(table: &'a TableWithJoins, factors: &mut Vec<&'a TableFactor>, has_using: &mut bool) {
+    let joined = table.joins.iter().map(|join| &join.relation);
+    for factor in std::iter::once(&table.relation).chain(joined) {
+        match factor {
+            TableFactor::NestedJoin { table_with_joins, alias: None } => {
+                collect_factors(table_with_joins, factors, has_using);
+            }
+            factor => factors.push(factor),
+        }
+    }
+    *has_using |= table.joins.iter().any(|join| join.to_string().to_uppercase().contains(" USING"));
+}
+
+/// By what a table's columns are qualified.
+fn name_in_query(factor: &TableFactor) -> Option<Ident> {
+    match factor {
+        TableFactor::Table { name, alias, .. } => match alias {
+            Some(alias) => Some(alias.name.clone()),
+            None => name.0.last().and_then(ObjectNamePart::as_ident).cloned(),
+        },
+        TableFactor::Derived { alias, .. } => alias.as_ref().map(|alias| alias.name.clone()),
+        _ => None,
     }
 }
 

@@ -11,12 +11,17 @@ use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Location, ScalarValue, Span};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-use crate::error::{Error, Located, Place, Result, did_you_mean, syntax_error};
+use crate::error::{Error, Located, Place, Result, at_place, did_you_mean, syntax_error};
 
 /// How deep expressions may nest.
 const RECURSION_LIMIT: usize = 128;
+
+/// How many operators a statement may have: a chain of them is a tree as deep as it is long, and
+/// whatever walks the tree takes a stack frame a level.
+const OPERATORS_MAX: usize = 5_000;
 
 /// A text of SQL: a file, or a `-c`.
 #[derive(Debug)]
@@ -80,7 +85,10 @@ impl Script {
     /// # Errors
     /// The first place that is no SQL, or front matter that cannot be understood.
     pub fn parse(origin: impl Into<String>, text: impl Into<String>) -> Result<Self> {
-        let (origin, text) = (origin.into(), text.into());
+        let (origin, mut text) = (origin.into(), text.into());
+        if let Some(without_mark) = text.strip_prefix('\u{feff}') {
+            text = without_mark.to_owned();
+        }
         let front = FrontMatter::parse(&origin, &text)?;
         let mut script = Self { origin, text, front, statements: vec![] };
         let tokens = Tokenizer::new(&GenericDialect {}, &script.text)
@@ -112,6 +120,11 @@ impl Script {
         if let Some(last) = meant().next_back() {
             tokens.push(TokenWithSpan { token: Token::EOF, span: last.span });
         }
+        if meant().filter(|token| is_operator(&token.token)).count() > OPERATORS_MAX {
+            let place = self.place(first);
+            let hint = "put the values into a list, as in x IN (1, 2, 3), or join with them".to_owned();
+            return Err(at_place(format!("a statement of more than {OPERATORS_MAX} operators"), place, Some(hint)));
+        }
         let parsed = DFParserBuilder::new(tokens)
             .with_dialect(&GenericDialect {})
             .with_recursion_limit(RECURSION_LIMIT)
@@ -136,6 +149,21 @@ impl Script {
     /// This script as the place of errors in one of its statements.
     pub fn within<'a>(&'a self, statement: &Parsed) -> Within<'a> {
         Within { script: self, start: statement.start }
+    }
+}
+
+/// Whether a token joins two expressions to one.
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => matches!(word.keyword, Keyword::AND | Keyword::OR | Keyword::UNION | Keyword::JOIN),
+        Token::Comma
+        | Token::LParen
+        | Token::RParen
+        | Token::Period
+        | Token::Number(..)
+        | Token::SingleQuotedString(_)
+        | Token::EOF => false,
+        other => other.to_string().bytes().all(|byte| byte.is_ascii_punctuation()),
     }
 }
 
@@ -251,14 +279,16 @@ fn check_value(name: &str, text: &str, type_name: &str) -> Result<(), String> {
     }
 }
 
-/// The type of a value whose parameter nobody declared: a number if it is written like one.
+/// The type of a value whose parameter nobody declared: a number only if it is plainly written as one,
+/// so that `007` and `1e5`, which may be codes, stay text.
 fn guessed_type(text: &str) -> &'static str {
-    let is_plain_integer = text.parse::<i64>().is_ok_and(|number| number.to_string() == text);
-    let is_number = text.parse::<f64>().is_ok_and(f64::is_finite) && !text.starts_with('0') || text.starts_with("0.");
-    match text {
-        _ if is_plain_integer => "BIGINT",
-        "true" | "false" => "BOOLEAN",
-        _ if is_number && text.parse::<f64>().is_ok() => "DOUBLE",
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain = digits == "0" || digits.starts_with("0.") || !digits.starts_with('0');
+    match (text, digits.split_once('.')) {
+        ("true" | "false", _) => "BOOLEAN",
+        (_, None) if is_plain && is_digits(digits) && text.parse::<i64>().is_ok() => "BIGINT",
+        (_, Some((whole, fraction))) if is_plain && is_digits(whole) && is_digits(fraction) => "DOUBLE",
         _ => "VARCHAR",
     }
 }
@@ -367,6 +397,8 @@ mod tests {
             assert!(error.contains(expected), "{error}");
         }
         for (text, type_name) in [
+            ("1e5", "VARCHAR"),
+            ("0.5", "DOUBLE"),
             ("7", "BIGINT"),
             ("-7", "BIGINT"),
             ("1.5", "DOUBLE"),

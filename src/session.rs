@@ -62,6 +62,11 @@ impl Engine {
         tables
     }
 
+    /// The topics that are declared, by table.
+    pub fn topics(&self) -> Vec<Arc<Topic>> {
+        self.tables().iter().filter_map(|table| self.topic(table)).collect()
+    }
+
     /// From here on statements see the source as it is now, not as it was.
     pub fn look_again(&self) {
         self.source.look_again();
@@ -94,11 +99,12 @@ impl Engine {
         parameters: &BTreeMap<String, Bound>,
         within: &dyn Located,
     ) -> Result<LogicalPlan> {
+        self.source.begin_statement();
         let is_topic = |name: &str| self.topic(name).is_some();
         let statement =
             rewrite(parsed, parameters, &is_topic).map_err(|problem| at_place(problem, within.start(), None))?;
-        if let Some(problem) = refusal(&statement) {
-            return Err(at_place(problem.0, within.start(), Some(problem.1.to_owned())));
+        if let Some((what, instead)) = refusal(&statement) {
+            return Err(at_place(what, within.start(), Some(instead.to_owned())));
         }
         let planned = self.context.state().statement_to_plan(statement).await;
         planned.map_err(|error| from_datafusion(&error, within, &self.tables()))
@@ -146,6 +152,11 @@ impl Engine {
     fn register_rejects(&self, table: &str) -> Result<()> {
         let Some(topic) = self.topic(table) else { return Ok(()) };
         let name = topic.rejects_table();
+        let known = self.schema().and_then(|schema| futures::FutureExt::now_or_never(schema.table(&name))?.ok()?);
+        if known.is_some_and(|known| TopicTable::topic_of(known.as_ref()).is_none_or(|known| known.table() != table)) {
+            let problem = format!("the rejects of {table} need the name {name}, which another table has");
+            return Err(Error::Usage(problem));
+        }
         let rejects = Arc::new(TopicTable::new(topic, View::Rejects));
         // Replacing a topic's table replaces its rejects too.
         let registered = self.context.deregister_table(&name).and_then(|_| self.context.register_table(&name, rejects));
@@ -259,8 +270,19 @@ fn refusal(statement: &Statement) -> Option<(&'static str, &'static str)> {
                 "the tables are read-only: the bucket is the connector's to write",
                 "write the result of a query with -o FILE",
             )),
+            Sql::Prepare { .. } | Sql::Execute { .. } | Sql::Deallocate { .. } => Some((
+                "prepared statements are refused",
+                "write $name in the statement and give the value with -v name=value",
+            )),
+            other if other.to_string().to_lowercase().starts_with("set datafusion.runtime.") => Some((
+                "datafusion.runtime.* is set when pinsql starts",
+                "use --memory; spilled data goes to the system's temporary directory, TMPDIR",
+            )),
             _ => None,
         },
+        Statement::Reset(reset) if reset.to_string().to_lowercase().contains("datafusion.runtime.") => {
+            Some(("datafusion.runtime.* is set when pinsql starts", "use --memory"))
+        }
         _ => None,
     }
 }

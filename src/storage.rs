@@ -15,6 +15,9 @@ use thiserror::Error;
 pub use local::LocalBucket;
 pub use sample::SampleBucket;
 
+/// The largest body that is read, in bytes, before and after decompression.
+pub const BODY_BYTES_MAX: u64 = 1 << 30;
+
 /// Why the source could not be used; the exit code is 3.
 #[derive(Debug, Error)]
 pub enum SourceError {
@@ -100,7 +103,8 @@ pub type DirectoryId = Option<(u64, u64)>;
 
 /// A directory whose objects are read one after another.
 pub trait Directory {
-    /// Appends the whole body of the object to `body`, one version of it or an error.
+    /// Appends the whole body of the object to `body`, one version of it or an error; an object above
+    /// [`BODY_BYTES_MAX`] is `FileTooLarge`.
     fn read(&mut self, name: &str, body: &mut Vec<u8>) -> io::Result<Identity>;
 
     /// The object's identity now.

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
+
+use datafusion::logical_expr::{DdlStatement, EmptyRelation, LogicalPlan};
 
 use crate::catalog::SqlFiles;
 use crate::config::Config;
@@ -17,9 +20,10 @@ use super::Console;
 /// Tables or views that cannot be created, so that nothing could be checked.
 pub async fn check(config: &Config, names: &[String], console: &mut Console) -> Result<u8> {
     let files = SqlFiles::new(config.sql_dir.as_deref());
-    let engine = Engine::new(config).await?;
     let mut errors = 0;
     for name in names {
+        // What one file creates or sets is nothing to the next.
+        let engine = Engine::new(config).await?;
         let script = files.find(name).and_then(|file| Script::parse(file.origin, file.text));
         let found = match &script {
             Ok(script) => check_script(&engine, script).await,
@@ -42,12 +46,25 @@ async fn check_script(engine: &Engine, script: &Script) -> Vec<String> {
         let planned = engine.plan(parsed, &parameters, &within).await;
         let done = match planned {
             // What a script creates, its later statements may use. Nothing is read by it.
-            Ok(plan) => engine.apply(&plan, &within).await.map(|_| ()),
+            Ok(plan) => engine.apply(&without_rows(plan), &within).await.map(|_| ()),
             Err(error) => Err(error),
         };
         errors.extend(done.err().map(|error| one_line(&error)));
     }
     errors
+}
+
+/// CREATE TABLE AS over no rows: the table is there for later statements, nothing is read for it.
+fn without_rows(plan: LogicalPlan) -> LogicalPlan {
+    match plan {
+        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(mut table)) => {
+            let schema = Arc::clone(table.input.schema());
+            let empty = EmptyRelation { produce_one_row: false, schema };
+            table.input = Arc::new(LogicalPlan::EmptyRelation(empty));
+            LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(table))
+        }
+        plan => plan,
+    }
 }
 
 /// A value for every parameter, so that a statement can be planned whose values only its run knows.

@@ -1,6 +1,7 @@
 //! `-c` and `-f`: scripts, one after another, as one run over one snapshot of the source.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use crate::catalog::SqlFiles;
 use crate::config::Config;
 use crate::error::{Error, Located, Result};
 use crate::output::{Finished, Style};
-use crate::query::{AnswerOptions, answer};
+use crate::query::{AnswerOptions, account, answer};
 use crate::script::{Bound, Parsed, Script, bind};
 use crate::session::Engine;
 
@@ -48,6 +49,7 @@ pub async fn run(config: &Config, run: Run, console: &mut Console) -> Result<u8>
             let within = script.within(parsed);
             let done = run_statement(&engine, config, parsed, parameters, &within, &mut target, console).await;
             match done {
+                Err(error) if error.is_closed_pipe() && code != 0 => return Ok(code),
                 Err(error) if run.keep_going && !error.is_closed_pipe() => {
                     console.say_error(&error);
                     code = error.exit_code();
@@ -90,6 +92,8 @@ pub(super) async fn run_statement(
 ) -> Result<Option<Finished>> {
     let plan = engine.plan(parsed, parameters, within).await?;
     if engine.apply(&plan, within).await? {
+        // CREATE TABLE AS has read records too.
+        say_all(account(engine, config.max_rejects)?, config, console);
         return Ok(None);
     }
     target.begin_result(config)?;
@@ -105,17 +109,19 @@ pub(super) async fn run_statement(
         (Error::Output { source, .. }, None) => Error::Output { path: "standard output".to_owned(), source },
         (error, _) => error,
     })?;
-    if !config.quiet {
-        for notice in answered.notices {
-            console.say(notice);
-        }
-    }
+    say_all(answered.notices, config, console);
     Ok(Some(answered.finished))
+}
+
+fn say_all(notices: Vec<String>, config: &Config, console: &mut Console) {
+    for notice in notices.into_iter().filter(|_| !config.quiet) {
+        console.say(notice);
+    }
 }
 
 /// Where results go: standard output, or a file that appears under its name only when all is well.
 pub(super) struct Target {
-    file: Option<NamedTempFile>,
+    file: Option<OutputFile>,
     path: Option<PathBuf>,
     width: Option<u16>,
     results: usize,
@@ -130,8 +136,9 @@ impl Target {
             }
             return Ok(Self { file: None, path: None, width: console.width, results: 0 });
         };
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(directory).map_err(|source| output_error(path, source))?;
+        // A link stays a link: what it leads to is replaced.
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let file = OutputFile::new(path, console).map_err(|source| output_error(path, source))?;
         Ok(Self { file: Some(file), path: Some(path.to_owned()), width: None, results: 0 })
     }
 
@@ -146,18 +153,43 @@ impl Target {
 
     fn writer<'a>(&'a mut self, console: &'a mut Console) -> Box<dyn Write + Send + 'a> {
         match &mut self.file {
-            Some(file) => Box::new(file.as_file_mut()),
+            Some(OutputFile::Temporary(file)) => Box::new(file.as_file_mut()),
+            Some(OutputFile::Special(file)) => Box::new(file),
             None => Box::new(&mut console.out),
         }
     }
 
     /// Gives the file its name, once its bytes are on the disk.
     fn publish(self) -> Result<()> {
-        let (Some(file), Some(path)) = (self.file, self.path) else { return Ok(()) };
+        let (Some(OutputFile::Temporary(file)), Some(path)) = (self.file, self.path) else { return Ok(()) };
         file.as_file().sync_all().map_err(|source| output_error(&path, source))?;
         make_readable(&file).map_err(|source| output_error(&path, source))?;
         file.persist(&path).map_err(|error| output_error(&path, error.error))?;
         Ok(())
+    }
+}
+
+/// A file that results are written to.
+enum OutputFile {
+    /// It gets its name when all is well.
+    Temporary(NamedTempFile),
+    /// A device or a pipe, which is written as it is: a regular file must not take its place.
+    Special(File),
+}
+
+impl OutputFile {
+    fn new(path: &Path, console: &Console) -> std::io::Result<Self> {
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => return Err(std::io::ErrorKind::IsADirectory.into()),
+            Ok(metadata) if !metadata.is_file() => {
+                return Ok(Self::Special(File::options().write(true).open(path)?));
+            }
+            _ => {}
+        }
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = NamedTempFile::new_in(directory)?;
+        console.unfinished.remember(file.path());
+        Ok(Self::Temporary(file))
     }
 }
 

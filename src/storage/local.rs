@@ -8,7 +8,7 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, open, openat, statat};
 use rustix::io::read;
 
-use super::{Bucket, Directory, DirectoryId, EntryKind, Identity};
+use super::{BODY_BYTES_MAX, Bucket, Directory, DirectoryId, EntryKind, Identity};
 
 /// Room for the names of one system call: about a thousand.
 const LIST_BUFFER_BYTES: usize = 64 << 10;
@@ -87,6 +87,9 @@ impl Directory for LocalDirectory {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = openat(&self.directory, name, flags, Mode::empty())?;
         let identity = identity_of(&fstat(&file)?)?;
+        if identity.size_bytes > BODY_BYTES_MAX {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let size = usize::try_from(identity.size_bytes).map_err(|_| io::ErrorKind::FileTooLarge)?;
         // One byte more than there should be: a read that comes back short has met the end, which
         // saves the read that would say so.

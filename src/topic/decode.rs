@@ -149,6 +149,7 @@ impl<'p> Decoder<'p> {
     pub fn object(&mut self, object: u32, start: i64, body: &[u8]) -> Result<()> {
         let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
         let mut record = Record { object, offset: start, line: 0 };
+        let mut is_empty = true;
         let mut rest = Some(body);
         while let Some(text) = rest {
             let line;
@@ -161,9 +162,10 @@ impl<'p> Decoder<'p> {
                 continue;
             }
             self.record(record, line)?;
+            is_empty = false;
             record.offset = record.offset.saturating_add(1);
         }
-        if record.offset == start {
+        if is_empty {
             self.reject(Record { line: 1, ..record }, "an empty object: no record in it".to_owned(), b"");
         }
         Ok(())

@@ -99,14 +99,31 @@ impl FieldPlan {
             Kind::Integer { min, max } => {
                 integer_of(value).filter(|number| (min..=max).contains(number)).map(Slot::Integer)
             }
-            Kind::Float => float_of(value).map(Slot::Float),
+            Kind::Float => float_of(value).filter(|number| self.holds(*number)).map(Slot::Float),
             Kind::Boolean => boolean_of(value).map(Slot::Boolean),
             Kind::Parsed => text_of(value).and_then(|text| self.parse(text)).map(Slot::Parsed),
         };
         slot.ok_or_else(|| format!("{}: {} is no {}", self.name, shown(value), sql_name(&self.data_type)))
     }
 
+    /// Whether a FLOAT does not make infinity of this number; all numbers fit a DOUBLE.
+    fn holds(&self, number: f64) -> bool {
+        self.data_type != DataType::Float32 || (number as f32).is_finite()
+    }
+
     fn parse(&self, text: Cow<'_, str>) -> Option<ScalarValue> {
+        // The engine's cast would drop a time from a date and round what a decimal has no digits for.
+        let is_lossy = match self.data_type {
+            DataType::Date32 | DataType::Date64 => text.len() != "2020-02-29".len(),
+            DataType::Decimal32(_, scale)
+            | DataType::Decimal64(_, scale)
+            | DataType::Decimal128(_, scale)
+            | DataType::Decimal256(_, scale) => fraction_digits(&text) > i64::from(scale),
+            _ => false,
+        };
+        if is_lossy {
+            return None;
+        }
         let scalar = ScalarValue::Utf8(Some(text.into_owned()));
         scalar.cast_to(&self.data_type).ok().filter(|parsed| !parsed.is_null())
     }
@@ -149,6 +166,14 @@ fn whole_number(raw: &str) -> Option<i64> {
     digits.truncate(point);
     digits.extend(std::iter::repeat_n('0', point - digits.len()));
     format!("{sign}{digits}").parse().ok()
+}
+
+/// How many digits a number needs behind its point.
+fn fraction_digits(text: &str) -> i64 {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let fraction = mantissa.split_once('.').map_or("", |(_, fraction)| fraction.trim_end_matches('0'));
+    let digits = i64::try_from(fraction.len()).unwrap_or(i64::MAX);
+    digits.saturating_sub(exponent.parse().unwrap_or(0))
 }
 
 fn float_of(value: &Value<'_>) -> Option<f64> {
@@ -268,7 +293,10 @@ mod tests {
         assert!(read(DataType::Date32, "\"2020-02-29\"").is_ok());
         assert_eq!(read(DataType::Date32, "\"2021-02-29\""), Err("f: \"2021-02-29\" is no DATE".to_owned()));
         assert!(read(DataType::Timestamp(TimeUnit::Nanosecond, None), "\"2020-08-28T03:52:47\"").is_ok());
-        assert!(read(DataType::Decimal128(5, 2), "1.25").is_ok());
+        assert!(read(DataType::Decimal128(5, 2), "1.250").is_ok());
+        assert!(read(DataType::Decimal128(5, 2), "1.255").is_err(), "it would be rounded");
+        assert!(read(DataType::Date32, "\"2020-02-29T23:00:00\"").is_err(), "the time would be lost");
+        assert!(read(DataType::Float32, "1e300").is_err(), "it would be infinite");
         assert_eq!(read(DataType::Int64, "null"), Ok("Null".to_owned()));
         let list = DataType::new_list(DataType::Int64, true);
         assert!(FieldPlan::new(&Field::new("l", list, true)).unwrap_err().contains("_rescued"));

@@ -62,6 +62,9 @@ impl<'a> Name<'a> {
         let (before, last) = name.rsplit_once('+')?;
         let (topic, partition) = before.rsplit_once('+')?;
         let (digits, extension) = last.split_at(last.find('.')?);
+        if partition.len() > 1 && partition.starts_with('0') {
+            return None;
+        }
         let partition = parse_digits(partition)?.try_into().ok()?;
         let offset = parse_digits(digits)?;
         if topic.is_empty() || topic.contains('+') {
@@ -144,6 +147,7 @@ mod tests {
             "t+0+99999999999999999999.json",
             "t+0+ 1.json",
             "t+4294967296+1.json",
+            "t+00+1.json",
             "..",
             "%2B",
         ] {

@@ -144,7 +144,8 @@ impl Walk<'_> {
 
     /// Takes in the objects of one directory; returns the directories in it.
     fn directory(&mut self, directory: &str, listing: &mut Listing) -> Result<Vec<String>, SourceError> {
-        let is_tombstone = directory.split('/').any(|component| component == "tombstone");
+        // It stands where the encoded partition would.
+        let is_tombstone = directory.split('/').nth(1) == Some("tombstone");
         let mut below = vec![];
         let mut found: BTreeMap<(i32, Encoding, u8), Vec<i64>> = BTreeMap::new();
         let mut left_alone = LeftAlone::default();

@@ -13,15 +13,18 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use flate2::bufread::MultiGzDecoder;
 
-use crate::storage::{Bucket, SourceError};
+use crate::storage::{BODY_BYTES_MAX, Bucket, SourceError};
 
 use super::cache::{Cache, Contents};
 use super::decode::{DecodePlan, Decoder};
 use super::key::Encoding;
 use super::pack::Pack;
 
-/// The largest body that is decoded, in bytes, after decompression.
-pub const BODY_BYTES_MAX: u64 = 1 << 30;
+/// How many times its own size a body may inflate to; JSON of real life stays below thirty.
+const INFLATE_RATIO_MAX: u64 = 200;
+
+/// What any body may inflate to, in bytes, however small it is.
+const INFLATE_BYTES_FREE: u64 = 1 << 20;
 
 /// A source and what is known of it. All tables over it share one.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct Source {
     pub cache: Cache,
     /// The number of the current listing: it grows with each moment from which the source is seen.
     epoch: AtomicU64,
+    /// The number of the current statement, by which what its scans meet is told from what earlier ones met.
+    statement: AtomicU64,
     /// The next pack's number.
     pub(super) pack_ids: AtomicU64,
 }
@@ -39,12 +44,28 @@ pub struct Source {
 impl Source {
     /// The source in `bucket`, with a cache of at most `cache_bytes`.
     pub fn new(bucket: Arc<dyn Bucket>, cache_bytes: usize) -> Self {
-        Self { bucket, cache: Cache::new(cache_bytes), epoch: AtomicU64::new(1), pack_ids: AtomicU64::new(0) }
+        Self {
+            bucket,
+            cache: Cache::new(cache_bytes),
+            epoch: AtomicU64::new(1),
+            statement: AtomicU64::new(0),
+            pack_ids: AtomicU64::new(0),
+        }
     }
 
     /// The number of the current listing.
     pub fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
+    }
+
+    /// The number of the current statement.
+    pub fn statement(&self) -> u64 {
+        self.statement.load(Ordering::Acquire)
+    }
+
+    /// From here on scans are those of another statement.
+    pub fn begin_statement(&self) {
+        self.statement.fetch_add(1, Ordering::AcqRel);
     }
 
     /// From here on tables see the source as it is now.
@@ -180,10 +201,15 @@ fn read_objects(
                 identities.push(None);
                 continue;
             }
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                identities.push(directory.identity(&name).ok());
+                decoder.reject_object(as_u32(place)?, start, format!("an object of more than {BODY_BYTES_MAX} bytes"));
+                continue;
+            }
             Err(error) => return Err(io_error(shard.key(start), error)),
         }
         bytes += body.len() as u64;
-        let place = u32::try_from(place).map_err(|_| DataFusionError::Execution("a pack of 2^32 objects".into()))?;
+        let place = as_u32(place)?;
         match shard.encoding {
             Encoding::Plain => decoder.object(place, start, &body)?,
             Encoding::Gzip => match inflate(&body, &mut inflated) {
@@ -196,6 +222,10 @@ fn read_objects(
     let contents =
         Contents { range, decoded, identities, has_rescued: options.rescue, verified: AtomicU64::new(epoch) };
     Ok((contents, bytes))
+}
+
+fn as_u32(place: usize) -> Result<u32> {
+    u32::try_from(place).map_err(|_| DataFusionError::Internal("a pack of 2^32 objects".to_owned()))
 }
 
 fn io_error(path: String, source: io::Error) -> DataFusionError {
@@ -213,9 +243,11 @@ fn inflate(body: &[u8], into: &mut Vec<u8>) -> std::result::Result<(), String> {
     if body.is_empty() {
         return Err("an empty object: no record in it".to_owned());
     }
-    let inflated = MultiGzDecoder::new(body).take(BODY_BYTES_MAX + 1).read_to_end(into);
-    match inflated {
-        Ok(_) if into.len() as u64 > BODY_BYTES_MAX => Err(format!("it inflates to more than {BODY_BYTES_MAX} bytes")),
+    let bytes_max = (body.len() as u64 * INFLATE_RATIO_MAX).clamp(INFLATE_BYTES_FREE, BODY_BYTES_MAX);
+    match MultiGzDecoder::new(body).take(bytes_max + 1).read_to_end(into) {
+        Ok(_) if into.len() as u64 > bytes_max => {
+            Err(format!("{} bytes of gzip that inflate to more than {bytes_max}", body.len()))
+        }
         Ok(_) => Ok(()),
         Err(error) => Err(format!("not gzip: {error}")),
     }

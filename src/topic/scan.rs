@@ -3,7 +3,7 @@
 //! Architecture invariant: there is no execution plan of our own. A leaf that the engine does not
 //! know is run whole by every task of a cluster, and each row comes back many times without an error.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt::{self, Formatter};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::object_store::ObjectStore;
 use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
+use datafusion::physical_plan::metrics::{self, ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::{DisplayFormatType, PhysicalExpr};
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -37,15 +37,22 @@ pub struct PackSlice {
     pub places: Range<usize>,
 }
 
-/// What a scan met, by pack and first place, so that two scans of the same objects count once.
+/// What the scans of one statement met in a topic; an object that several of them read counts once.
 #[derive(Debug, Default)]
 pub struct Tally {
-    counts: Mutex<BTreeMap<(u64, usize), PackCount>>,
+    state: Mutex<TallyState>,
 }
 
-/// What a scan met in some objects.
+#[derive(Debug, Default)]
+struct TallyState {
+    /// Of each pack, which of its objects were met.
+    met: HashMap<u64, Vec<bool>>,
+    count: Count,
+}
+
+/// What was met in some objects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PackCount {
+pub struct Count {
     /// Records that became rows.
     pub rows: u64,
     /// Records that were rejected.
@@ -55,13 +62,25 @@ pub struct PackCount {
 }
 
 impl Tally {
-    fn note(&self, pack: &Pack, places: &Range<usize>, count: PackCount) {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).insert((pack.id, places.start), count);
+    /// Counts the objects at `places`, but for those that were counted before.
+    fn note(&self, pack: &Pack, places: &Range<usize>, contents: &Contents) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let TallyState { met, count } = &mut *state;
+        let met = met.entry(pack.id).or_insert_with(|| vec![false; pack.starts.len()]);
+        let is_new = |place: usize| places.contains(&place) && !met[place];
+        let rows = contents.decoded.rows.iter().flat_map(|rows| &rows.objects);
+        count.rows += rows.filter(|place| is_new(**place as usize)).count() as u64;
+        let rejects = contents.decoded.rejects.iter();
+        count.rejects += rejects.filter(|reject| is_new(reject.object as usize)).count() as u64;
+        let identities = contents.range.clone().zip(&contents.identities);
+        let vanished = identities.filter(|(place, identity)| identity.is_none() && is_new(*place));
+        count.vanished += vanished.count() as u64;
+        met[places.clone()].fill(true);
     }
 
-    /// Adds what this scan met to `all`.
-    pub fn merge_into(&self, all: &mut BTreeMap<(u64, usize), PackCount>) {
-        all.extend(self.counts.lock().unwrap_or_else(PoisonError::into_inner).iter());
+    /// What was met so far.
+    pub fn count(&self) -> Count {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 }
 
@@ -83,6 +102,7 @@ impl TopicSource {
     /// A scan of all columns of `view`.
     pub fn new(topic: Arc<Topic>, view: View, objects_pruned: usize) -> Self {
         let table_schema = TableSchema::from(topic.schema(view));
+        let tally = topic.tally();
         let projection = SplitProjection::unprojected(&table_schema);
         Self {
             topic,
@@ -91,24 +111,9 @@ impl TopicSource {
             projection,
             batch_rows: 8192,
             metrics: ExecutionPlanMetricsSet::new(),
-            tally: Arc::default(),
+            tally,
             objects_pruned,
         }
-    }
-
-    /// The topic that is scanned.
-    pub fn topic(&self) -> &Arc<Topic> {
-        &self.topic
-    }
-
-    /// Which of its tables.
-    pub fn view(&self) -> View {
-        self.view
-    }
-
-    /// What the scan has met so far.
-    pub fn tally(&self) -> &Tally {
-        &self.tally
     }
 }
 
@@ -194,11 +199,10 @@ impl FileSource for TopicSource {
 /// What `EXPLAIN ANALYZE` tells of a scan.
 #[derive(Debug, Clone)]
 struct ScanMetrics {
-    objects_read: Count,
-    objects_cached: Count,
-    bytes_read: Count,
-    rows: Count,
-    rejects: Count,
+    objects_read: metrics::Count,
+    objects_cached: metrics::Count,
+    bytes_read: metrics::Count,
+    rejects: metrics::Count,
 }
 
 impl ScanMetrics {
@@ -211,7 +215,6 @@ impl ScanMetrics {
             objects_read: counter("objects_read"),
             objects_cached: counter("objects_cached"),
             bytes_read: counter("bytes_read"),
-            rows: counter("records"),
             rejects: counter("rejects"),
         }
     }
@@ -282,25 +285,22 @@ impl PackScan {
     }
 
     fn count(&self, pack: &Pack, places: &Range<usize>, contents: &Contents, origin: Origin) {
-        let is_within = |place: &u32| places.contains(&(*place as usize));
-        let rows = contents.decoded.rows.iter().map(|rows| {
-            let first = rows.objects.partition_point(|place| (*place as usize) < places.start);
-            rows.objects.partition_point(|place| (*place as usize) < places.end) - first
-        });
-        let rejects = contents.decoded.rejects.iter().filter(|reject| is_within(&reject.object)).count();
-        let first = places.start - contents.range.start;
-        let vanished = contents.identities[first..first + places.len()].iter().filter(|it| it.is_none()).count();
-        let count = PackCount { rows: rows.sum::<usize>() as u64, rejects: rejects as u64, vanished: vanished as u64 };
         match origin {
             Origin::Memory => self.metrics.objects_cached.add(places.len()),
             Origin::Bucket { bytes } => {
-                self.metrics.objects_read.add(places.len() - vanished);
+                let first = places.start - contents.range.start;
+                let read = contents.identities[first..first + places.len()].iter().flatten().count();
+                self.metrics.objects_read.add(read);
                 self.metrics.bytes_read.add(usize::try_from(bytes).unwrap_or(usize::MAX));
             }
         }
-        self.metrics.rows.add(count.rows as usize);
+        let is_within = |place: u32| places.contains(&(place as usize));
+        let rejects = contents.decoded.rejects.iter().filter(|reject| is_within(reject.object)).count();
         self.metrics.rejects.add(rejects);
-        self.tally.note(pack, places, count);
+        // A query for the rejects themselves leaves nothing out.
+        if self.view != View::Rejects {
+            self.tally.note(pack, places, contents);
+        }
     }
 }
 

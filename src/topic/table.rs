@@ -1,7 +1,7 @@
 //! A topic as tables: the declared columns, the same with the hidden metadata, and the rejects.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Int32Array, RecordBatch, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -22,7 +22,7 @@ use super::decode::DecodePlan;
 use super::listing::list;
 use super::pack::{OffsetBounds, Pack, Snapshot};
 use super::read::Source;
-use super::scan::{PackSlice, TopicSource};
+use super::scan::{PackSlice, Tally, TopicSource};
 
 /// What all tables over one topic declaration share.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Topic {
     with_metadata: SchemaRef,
     source: Arc<Source>,
     snapshot: tokio::sync::Mutex<Option<(u64, Arc<Snapshot>)>>,
+    /// What the scans of the statement of this number met.
+    tally: Mutex<(u64, Arc<Tally>)>,
 }
 
 /// Which of a topic's tables.
@@ -65,6 +67,7 @@ impl Topic {
             plan: Arc::new(DecodePlan::new(schema)?),
             source,
             snapshot: tokio::sync::Mutex::new(None),
+            tally: Mutex::default(),
         })
     }
 
@@ -91,6 +94,16 @@ impl Topic {
     /// Where the objects lie.
     pub fn source(&self) -> &Arc<Source> {
         &self.source
+    }
+
+    /// What the scans of the current statement have met.
+    pub fn tally(&self) -> Arc<Tally> {
+        let statement = self.source.statement();
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        if tally.0 != statement {
+            *tally = (statement, Arc::default());
+        }
+        Arc::clone(&tally.1)
     }
 
     /// The columns of one of the tables.
