@@ -30,7 +30,7 @@ pub enum SourceError {
         source: io::Error,
     },
     /// The object was another one when it had been read than when it was opened.
-    #[error("{path} was changed while it was being read: run the statement again")]
+    #[error("{path} was changed in the middle of the run: run it again")]
     Changed {
         /// The object, below the source.
         path: String,

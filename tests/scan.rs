@@ -12,6 +12,7 @@ use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlan;
 use pinsql::config::{Config, Surroundings};
+use pinsql::error::Result;
 use pinsql::output::{Format, Style};
 use pinsql::query::{AnswerOptions, answer};
 use pinsql::script::Script;
@@ -45,17 +46,21 @@ impl Session {
 
     /// The rows of one statement as CSV, without the header.
     fn rows(&self, sql: &str) -> String {
+        self.answer(sql).unwrap()
+    }
+
+    fn answer(&self, sql: &str) -> Result<String> {
         let script = Script::parse("test", sql).unwrap();
         let parsed = &script.statements[0];
         let options = AnswerOptions { format: Format::Csv, style: Style::default(), max_rejects: None };
         let mut out = vec![];
         self.runtime.block_on(async {
             let within = script.within(parsed);
-            let plan = self.engine.plan(parsed, &BTreeMap::new(), &within).await.unwrap();
-            answer(&self.engine, plan, &within, &options, Box::new(&mut out)).await.unwrap();
-        });
+            let plan = self.engine.plan(parsed, &BTreeMap::new(), &within).await?;
+            answer(&self.engine, plan, &within, &options, Box::new(&mut out)).await
+        })?;
         let text = String::from_utf8(out).unwrap();
-        text.split_once('\n').unwrap().1.trim_end().to_owned()
+        Ok(text.split_once('\n').unwrap().1.trim_end().to_owned())
     }
 
     /// A number that EXPLAIN ANALYZE gives for the scans of a statement, added up.
@@ -224,6 +229,21 @@ fn a_session_sees_what_is_new_what_changed_and_what_is_gone() {
     std::fs::remove_file(bucket.record("pin", 0, pin(0))).unwrap();
     session.engine.look_again();
     assert_eq!(session.rows(sql), "another t2 t3");
+}
+
+/// Without a cache an object is read once for each use, and could have been another one each time.
+#[test]
+fn a_run_sees_one_version_of_an_object_or_says_so() {
+    let bucket = posts(3);
+    let session = Session::new(&bucket, &[("no_cache", "true")]);
+    let sql = "SELECT count(title) FROM pin_raw";
+    assert_eq!(session.rows(sql), "3");
+    bucket.record("pin", 1, "{\"index\":1,\"title\":\"another one\"}");
+    let error = session.answer(sql).unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    assert!(error.to_string().ends_with("u.pin+0+0000000001.json was changed in the middle of the run: run it again"));
+    session.engine.look_again();
+    assert_eq!(session.rows(sql), "3");
 }
 
 #[test]

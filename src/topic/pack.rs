@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::storage::Bucket;
+use crate::storage::{Bucket, Identity};
 
 use super::cache::Contents;
 use super::listing::{LeftAlone, Listing, Shard};
@@ -38,9 +38,29 @@ pub struct Pack {
     /// Held while the pack is read, so that two scans of one statement do not both read it. In it
     /// is what was read last, as long as somebody still uses it.
     pub(super) reading: tokio::sync::Mutex<std::sync::Weak<Contents>>,
+    /// After which listing the objects were read, and what each was then.
+    versions: Mutex<(u64, Vec<Option<Identity>>)>,
 }
 
 impl Pack {
+    /// Notes what the objects from place `first` on were when they were read after listing `epoch`.
+    /// One run sees one version of each: the place of an object that was another one before comes back.
+    pub(super) fn note_versions(&self, epoch: u64, first: usize, read: &[Option<Identity>]) -> Option<usize> {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        if versions.0 != epoch {
+            *versions = (epoch, vec![None; self.starts.len()]);
+        }
+        let known = versions.1[first..].iter_mut().zip(read).enumerate();
+        for (place, (known, read)) in known {
+            match (*known, *read) {
+                (Some(before), Some(now)) if before != now => return Some(first + place),
+                (None, now) => *known = now,
+                _ => {}
+            }
+        }
+        None
+    }
+
     /// The places of the objects that may hold offsets within `wanted`.
     ///
     /// An object's records go up to where the next one starts; how far the shard's last object
@@ -152,6 +172,7 @@ fn pack_shard(
             starts: chunk.to_vec(),
             next_start: starts.get(next).copied(),
             reading: tokio::sync::Mutex::default(),
+            versions: Mutex::default(),
         }));
     }
     packs.sort_by_key(|pack| pack.starts.first().copied());

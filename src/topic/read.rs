@@ -218,6 +218,9 @@ fn read_objects(
             },
         }
     }
+    if let Some(place) = pack.note_versions(epoch, range.start, &identities) {
+        return Err(DataFusionError::External(Box::new(SourceError::Changed { path: shard.key(pack.starts[place]) })));
+    }
     let decoded = decoder.finish()?;
     let contents =
         Contents { range, decoded, identities, has_rescued: options.rescue, verified: AtomicU64::new(epoch) };
