@@ -32,7 +32,7 @@ Exit codes: 0 done, 1 SQL or execution, 2 usage or configuration, 3 storage,
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Run this SQL; repeatable, in order with -f
-    #[arg(short = 'c', long = "command", value_name = "SQL")]
+    #[arg(short = 'c', long = "command", value_name = "SQL", allow_hyphen_values = true)]
     pub commands: Vec<String>,
     /// Run the SQL in this file (- is standard input); looked for as given, in --sql-dir, in the binary
     #[arg(short = 'f', long = "file", value_name = "FILE")]

@@ -201,8 +201,10 @@ impl Config {
     /// A value that cannot be, or a setting that does not exist, with where it was given.
     pub fn new(flags: Vec<(&'static str, String)>, around: &Surroundings) -> Result<Self> {
         let values = Values::gather(flags, around)?;
-        let threads = values.parsed("threads", "a number of cores, such as 2", |text| {
-            if text.is_empty() { Some(around.cores) } else { text.parse().ok().filter(|threads| *threads > 0) }
+        const THREADS_MAX: usize = 256;
+        let threads = values.parsed("threads", "a number of cores from 1 to 256", |text| {
+            let is_possible = |threads: &usize| (1..=THREADS_MAX).contains(threads);
+            if text.is_empty() { Some(around.cores.min(THREADS_MAX)) } else { text.parse().ok().filter(is_possible) }
         })?;
         let no_cache = values.boolean("no_cache")?;
         let memory = values.parsed("memory", "a size, such as 512MB, 4GiB or 50%", |text| {
@@ -217,10 +219,15 @@ impl Config {
             })?,
             memory,
             threads,
-            timeout: values
-                .optional("timeout", "a time, such as 30s or 5m", |text| humantime::parse_duration(text).ok())?,
+            timeout: values.optional("timeout", "a time, such as 30s or 5m", |text| {
+                humantime::parse_duration(text).ok().filter(|timeout| !timeout.is_zero())
+            })?,
             max_rejects: values.optional("max_rejects", "a number or a share, such as 100 or 1%", max_rejects)?,
-            format: values.parsed("format", "one of the formats of --help", |text| Format::from_str(text).ok())?,
+            format: values.parsed(
+                "format",
+                &format!("one of {}", Format::ALL.map(Format::name).join(", ")),
+                |text| Format::from_str(text).ok(),
+            )?,
             null: (values.origin("null") != &Origin::Default).then(|| values.text("null").to_owned()),
             quiet: values.boolean("quiet")?,
             shown: vec![],
@@ -384,6 +391,9 @@ fn read_file(path: &Path) -> Result<Vec<(&'static str, String)>> {
         };
         let text = match value {
             toml::Value::String(text) => text,
+            toml::Value::Array(_) | toml::Value::Table(_) => {
+                return Err(Error::Usage(format!("{}: {name} is one value, not a list or a table", path.display())));
+            }
             other => other.to_string(),
         };
         values.push((setting.name, text));

@@ -113,6 +113,8 @@ pub trait Located {
     fn place(&self, span: Span) -> Option<Place>;
     /// The place of the whole piece, where nothing nearer is known.
     fn start(&self) -> Option<Place>;
+    /// Where a name stands, if it stands there once: for errors that come without their place.
+    fn find_word(&self, name: &str) -> Option<Place>;
 }
 
 /// What DataFusion says, as an error of ours: its kind, its place, and what was probably meant.
@@ -142,10 +144,20 @@ pub fn from_datafusion(error: &DataFusionError, within: &dyn Located, tables: &[
         notes.chain(diagnostic.helps.iter().map(|help| help.message.clone())).collect::<Vec<_>>()
     });
     let hint = hint.or_else(|| {
+        if message.contains("Did you mean") {
+            return None;
+        }
         let notes: Vec<_> = notes.map(|note| note.replace("Possible function ", "did you mean ")).collect();
         (!notes.is_empty()).then(|| notes.join("\n"))
     });
-    let place = span.and_then(|span| within.place(span)).or_else(|| within.start());
+    let place = span.and_then(|span| within.place(span)).or_else(|| match root {
+        DataFusionError::SchemaError(error, _) => match error.as_ref() {
+            SchemaError::FieldNotFound { field, .. } => within.find_word(&field.name),
+            _ => None,
+        },
+        _ => None,
+    });
+    let place = place.or_else(|| within.start());
     Error::Sql(SqlError { message, place, hint })
 }
 
@@ -224,11 +236,22 @@ fn shown_column(column: &Column) -> String {
 /// The message of any other error, without DataFusion's wrapping.
 fn plan_message(error: &DataFusionError, tables: &[String]) -> (String, Option<String>) {
     let whole = error.strip_backtrace();
-    let message = ["Error during planning: ", "Execution error: ", "Arrow error: ", "External error: "]
-        .iter()
-        .find_map(|prefix| whole.strip_prefix(prefix))
-        .unwrap_or(&whole)
-        .to_owned();
+    // What the engine takes for its own fault is mostly a type that a function does not take.
+    let whole = whole.split("\nThis issue was likely caused by a bug").next().unwrap_or(&whole).trim_end_matches(".");
+    const PREFIXES: [&str; 5] =
+        ["Error during planning: ", "Execution error: ", "Arrow error: ", "External error: ", "Internal error: "];
+    let mut message = whole;
+    while let Some(rest) = PREFIXES.iter().find_map(|prefix| message.strip_prefix(prefix)) {
+        message = rest;
+    }
+    let message = message.to_owned();
+    if let Some((name, nearest)) = missing_function(&message) {
+        let hint = did_you_mean(name, [nearest]).map(|hint| hint.trim_start_matches("; ").to_owned());
+        return (
+            format!("there is no function '{name}'"),
+            hint.or_else(|| Some("SHOW FUNCTIONS lists them".to_owned())),
+        );
+    }
     let missing = message.strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found"));
     match missing {
         Some(missing) => {
@@ -240,6 +263,13 @@ fn plan_message(error: &DataFusionError, tables: &[String]) -> (String, Option<S
         }
         None => (message, None),
     }
+}
+
+/// The name of a function that there is not, and the engine's idea of the nearest one.
+fn missing_function(message: &str) -> Option<(&str, &str)> {
+    let (name, rest) = message.strip_prefix("Invalid function '")?.split_once('\'')?;
+    let nearest = rest.split_once("Did you mean '").and_then(|(_, rest)| rest.split_once('\''));
+    Some((name, nearest.map_or("", |(nearest, _)| nearest)))
 }
 
 /// The engine's message lists who holds memory; its last line says what was asked for in vain.

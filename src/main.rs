@@ -70,23 +70,24 @@ fn console() -> Console {
 fn dispatch(cli: Cli, mut pieces: Vec<Piece>, console: &mut Console) -> Result<u8> {
     match &cli.command {
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(*shell, &mut Cli::command(), "pinsql", &mut console.out);
-            return Ok(0);
+            let mut script = vec![];
+            clap_complete::generate(*shell, &mut Cli::command(), "pinsql", &mut script);
+            return console.out.write_all(&script).map(|()| 0).map_err(stdout_error);
         }
         Some(Command::Man) => {
             let page = clap_mangen::Man::new(Cli::command()).render(&mut console.out);
-            page.map_err(|source| Error::Output { path: "standard output".to_owned(), source })?;
-            return Ok(0);
+            return page.map(|()| 0).map_err(stdout_error);
         }
         _ => {}
     }
     let config = Config::new(cli.settings.given(), &Surroundings::of_process())?;
-    let runtime = runtime(config.threads)?;
+    // Never dropped: that would wait for queries that were left in the middle.
+    let runtime: &'static Runtime = Box::leak(Box::new(runtime(config.threads)?));
     match cli.command {
         Some(Command::Config) => command::config::show(&config, console).map(|()| 0),
         Some(Command::Check { files }) => runtime.block_on(command::check::check(&config, &files, console)),
         _ if pieces.is_empty() && std::io::stdin().is_terminal() => {
-            command::shell::shell(&config, &runtime, console).map(|()| 0)
+            command::shell::shell(&config, runtime, console).map(|()| 0)
         }
         _ => {
             if pieces.is_empty() {
@@ -102,6 +103,10 @@ fn dispatch(cli: Cli, mut pieces: Vec<Piece>, console: &mut Console) -> Result<u
             runtime.block_on(command::run::run(&config, run, console))
         }
     }
+}
+
+fn stdout_error(source: std::io::Error) -> Error {
+    Error::Output { path: "standard output".to_owned(), source }
 }
 
 fn runtime(threads: usize) -> Result<Runtime> {

@@ -35,8 +35,8 @@ pub fn rewrite(
     if !parsed.parameters.is_empty() {
         visit(&mut statement, &mut BindParameters(parameters))?;
     }
-    if METADATA.iter().any(|name| parsed.words.contains(*name)) {
-        if parsed.words.contains("natural") {
+    if METADATA.iter().any(|name| parsed.words.contains_key(*name)) {
+        if parsed.words.contains_key("natural") {
             return Err(
                 "a NATURAL JOIN cannot be mixed with hidden columns, which all topics share: name the columns \
                         of the join with USING (…)"

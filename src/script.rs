@@ -43,8 +43,8 @@ pub struct Parsed {
     pub statement: Statement,
     /// The names of the parameters in it.
     pub parameters: BTreeSet<String>,
-    /// All words in it: what decides whether hidden columns are asked for.
-    pub words: BTreeSet<String>,
+    /// All words in it, in lower case, and where they stand: what decides whether hidden columns are asked for.
+    pub words: BTreeMap<String, Vec<Span>>,
     start: Span,
 }
 
@@ -106,11 +106,11 @@ impl Script {
     fn parse_statement(&self, tokens: &[TokenWithSpan]) -> Result<Parsed> {
         let meant = || tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
         let mut parameters = BTreeSet::new();
-        let mut words = BTreeSet::new();
+        let mut words: BTreeMap<String, Vec<Span>> = BTreeMap::new();
         for token in meant() {
             match &token.token {
                 Token::Placeholder(name) => drop(parameters.insert(name.trim_start_matches('$').to_owned())),
-                Token::Word(word) => drop(words.insert(word.value.to_lowercase())),
+                Token::Word(word) => words.entry(word.value.to_lowercase()).or_default().push(span_of(token)),
                 _ => {}
             }
         }
@@ -141,14 +141,14 @@ impl Script {
                     .into()),
                 }
             });
-        let within = Within { script: self, start: first };
+        let within = Within { script: self, start: first, words: &words };
         let statement = parsed.map_err(|error| crate::error::from_datafusion(&error, &within, &[]))?;
         Ok(Parsed { statement, parameters, words, start: first })
     }
 
     /// This script as the place of errors in one of its statements.
-    pub fn within<'a>(&'a self, statement: &Parsed) -> Within<'a> {
-        Within { script: self, start: statement.start }
+    pub fn within<'a>(&'a self, statement: &'a Parsed) -> Within<'a> {
+        Within { script: self, start: statement.start, words: &statement.words }
     }
 }
 
@@ -178,6 +178,7 @@ fn span_of(token: &TokenWithSpan) -> Span {
 pub struct Within<'a> {
     script: &'a Script,
     start: Span,
+    words: &'a BTreeMap<String, Vec<Span>>,
 }
 
 impl Located for Within<'_> {
@@ -187,6 +188,14 @@ impl Located for Within<'_> {
 
     fn start(&self) -> Option<Place> {
         self.script.place(self.start)
+    }
+
+    fn find_word(&self, name: &str) -> Option<Place> {
+        let mut places = self.words.get(name)?.iter();
+        match (places.next(), places.next()) {
+            (Some(span), None) => self.script.place(*span),
+            _ => None,
+        }
     }
 }
 
@@ -200,6 +209,10 @@ impl Located for Script {
     }
 
     fn start(&self) -> Option<Place> {
+        None
+    }
+
+    fn find_word(&self, _: &str) -> Option<Place> {
         None
     }
 }

@@ -45,7 +45,8 @@ fn no_module_uses_its_users() {
 #[test]
 fn every_module_has_its_place() {
     let lib = std::fs::read_to_string(project().join("src/lib.rs")).unwrap();
-    let mut declared: Vec<_> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let mut declared: Vec<_> =
+        lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
     let mut order = ORDER;
     declared.sort_unstable();
     order.sort_unstable();

@@ -175,3 +175,35 @@ fn files_that_are_pipes_and_texts_with_a_mark_are_read() {
     let ran: Ran = command(directory.path()).args(args).output().unwrap().into();
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
 }
+
+/// A name behind the columns of SELECT was pointed at with the word SELECT.
+#[test]
+fn a_wrong_name_anywhere_is_pointed_at() {
+    let ran = sample(&["-c", "SELECT category, count(*)\nFROM pins\nGROUP BY category\nORDER BY countt"]);
+    assert!(ran.err.starts_with("pinsql: -c:4:10: there is no column 'countt'"), "{}", ran.err);
+    let ran = sample(&["-c", "SELECT sum(title) FROM pins"]);
+    assert!(ran.code == 1 && !ran.err.contains("bug"), "{}", ran.err);
+}
+
+/// Such SQL was taken for a flag; completions panicked when their reader had gone.
+#[test]
+fn small_things_of_the_command_line() {
+    let ran = sample(&["--format", "csv", "-c", "-- a comment\nSELECT 1 AS n"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "n\n1\n"), "{}", ran.err);
+    let directory = tempfile::tempdir().unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let ran: Ran = command(directory.path()).args(["completions", "bash"]).stdout(full).output().unwrap().into();
+    assert!(ran.code == 1 && !ran.err.contains("panicked"), "{}", ran.err);
+    let ran = sample(&["-c", "CREATE VIEW v AS SELECT 1 AS x", "-o", "/tmp/pinsql-no-result"]);
+    assert!(ran.code == 2 && ran.err.contains("there is no result to write"), "{}", ran.err);
+    assert_eq!(sample(&["--threads", "100000", "-c", "SELECT 1"]).code, 2);
+}
+
+/// A record at the last offset of all was counted as a row and as an empty object.
+#[test]
+fn the_last_offset_of_all_is_an_offset() {
+    let bucket = Bucket::new();
+    bucket.record("pin", i64::MAX, "{\"index\":1}");
+    assert_eq!(bucket.csv("SELECT _offset FROM pin_raw"), i64::MAX.to_string());
+    assert_eq!(bucket.csv("SELECT count(*) FROM pin_rejects"), "0");
+}

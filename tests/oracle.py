@@ -49,14 +49,13 @@ def lines(path):
             body = gzip.decompress(body)
         except (OSError, EOFError, zlib.error):
             body = b""
-    if not body:
-        yield 1, 0, b""
-        return
     place = 0
     for number, line in enumerate(body.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if line.strip(b" \t\r"):
             yield number, place, line
             place += 1
+    if place == 0:
+        yield 1, 0, b""
 
 
 def no_constant(text):

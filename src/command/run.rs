@@ -161,6 +161,9 @@ impl Target {
 
     /// Gives the file its name, once its bytes are on the disk.
     fn publish(self) -> Result<()> {
+        if let (0, Some(path)) = (self.results, &self.path) {
+            return Err(Error::Usage(format!("there is no result to write to {}", path.display())));
+        }
         let (Some(OutputFile::Temporary(file)), Some(path)) = (self.file, self.path) else { return Ok(()) };
         file.as_file().sync_all().map_err(|source| output_error(&path, source))?;
         make_readable(&file).map_err(|source| output_error(&path, source))?;
@@ -187,7 +190,8 @@ impl OutputFile {
             _ => {}
         }
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(directory)?;
+        // The error would name the temporary file, which nobody knows.
+        let file = NamedTempFile::new_in(directory).map_err(|error| std::io::Error::from(error.kind()))?;
         console.unfinished.remember(file.path());
         Ok(Self::Temporary(file))
     }

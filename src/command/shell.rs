@@ -42,7 +42,7 @@ pub fn shell(config: &Config, runtime: &Runtime, console: &mut Console) -> Resul
                 pending.push('\n');
                 if pending.trim().is_empty() {
                     pending.clear();
-                } else if pending.trim_end().ends_with(';') {
+                } else if pending.trim_end().ends_with(';') && !is_open(&pending) {
                     let text = std::mem::take(&mut pending);
                     if !text.starts_with(' ') {
                         let _ = editor.add_history_entry(text.trim_end());
@@ -59,6 +59,12 @@ pub fn shell(config: &Config, runtime: &Runtime, console: &mut Console) -> Resul
         save_history(&mut editor, path);
     }
     Ok(())
+}
+
+/// Whether a quote or comment has begun that has not ended, so that the `;` at the end is part of it.
+fn is_open(text: &str) -> bool {
+    let parsed = Script::parse("<shell>", text);
+    parsed.is_err_and(|error| error.to_string().to_lowercase().contains("unterminated"))
 }
 
 fn run_text(engine: &Engine, config: &Config, runtime: &Runtime, console: &mut Console, text: String) {
