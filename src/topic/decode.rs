@@ -12,6 +12,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{Result, ScalarValue};
+use smallvec::{SmallVec, smallvec};
 
 use super::field::{FieldPlan, Kind, Slot};
 use super::json::{self, Text, Value};
@@ -207,7 +208,7 @@ impl<'p> Decoder<'p> {
         }
     }
 
-    fn append(&mut self, record: Record, slots: Vec<Slot<'_>>, rescued: Option<String>) -> Result<()> {
+    fn append(&mut self, record: Record, slots: Slots<'_>, rescued: Option<String>) -> Result<()> {
         for (column, slot) in self.columns.iter_mut().zip(slots) {
             column.append(slot);
         }
@@ -245,6 +246,12 @@ impl<'p> Decoder<'p> {
     }
 }
 
+/// Up to so many fields, a record is read without asking for memory.
+const FIELDS_USUAL: usize = 16;
+
+/// A record's values, a column each.
+type Slots<'a> = SmallVec<[Slot<'a>; FIELDS_USUAL]>;
+
 /// Where a record lies.
 #[derive(Debug, Clone, Copy)]
 struct Record {
@@ -258,8 +265,8 @@ fn read_record<'a>(
     plan: &DecodePlan,
     line: &'a str,
     rescue: bool,
-) -> std::result::Result<(Vec<Slot<'a>>, Option<String>), String> {
-    let mut values = vec![Value::Null; plan.fields.len()];
+) -> std::result::Result<(Slots<'a>, Option<String>), String> {
+    let mut values: SmallVec<[Value<'a>; FIELDS_USUAL]> = smallvec![Value::Null; plan.fields.len()];
     let mut next = 0;
     let mut declared = false;
     let mut others: Vec<(Text<'a>, Value<'a>)> = vec![];
@@ -281,7 +288,7 @@ fn read_record<'a>(
         return Err(no_declared_field(&others));
     }
     let slots = plan.fields.iter().zip(&values).map(|(field, value)| field.read(value));
-    let slots = slots.collect::<std::result::Result<_, _>>()?;
+    let slots = slots.collect::<std::result::Result<Slots<'a>, _>>()?;
     let rescued = (rescue && !others.is_empty()).then(|| json_object(&others));
     Ok((slots, rescued))
 }
@@ -348,7 +355,7 @@ impl Column {
             (Self::Float(builder), _) => builder.append_null(),
             (Self::Text(builder), Slot::Text(value)) => builder.append_value(value),
             (Self::Text(builder), _) => builder.append_null(),
-            (Self::Parsed(values), Slot::Parsed(value)) => values.push(Some(value)),
+            (Self::Parsed(values), Slot::Parsed(value)) => values.push(Some(*value)),
             (Self::Parsed(values), _) => values.push(None),
         }
     }

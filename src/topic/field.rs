@@ -42,7 +42,8 @@ pub(super) enum Slot<'a> {
     Integer(i64),
     Float(f64),
     Text(Cow<'a, str>),
-    Parsed(ScalarValue),
+    /// In a box, so that the many slots of other types stay small.
+    Parsed(Box<ScalarValue>),
 }
 
 impl FieldPlan {
@@ -101,7 +102,7 @@ impl FieldPlan {
             }
             Kind::Float => float_of(value).filter(|number| self.holds(*number)).map(Slot::Float),
             Kind::Boolean => boolean_of(value).map(Slot::Boolean),
-            Kind::Parsed => text_of(value).and_then(|text| self.parse(text)).map(Slot::Parsed),
+            Kind::Parsed => text_of(value).and_then(|text| self.parse(text)).map(|value| Slot::Parsed(Box::new(value))),
         };
         slot.ok_or_else(|| format!("{}: {} is no {}", self.name, shown(value), sql_name(&self.data_type)))
     }

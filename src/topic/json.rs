@@ -362,11 +362,16 @@ impl<'a> Scanner<'a> {
 }
 
 /// How many bytes from the start stand for themselves in a string: no quote, backslash or control
-/// character. Eight at a time; of each mask only the lowest set bit is exact, and only that is used.
+/// character. At the end eight at a time; of each mask only the lowest set bit is exact, and only that is used.
 fn plain_prefix(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHS: u64 = ONES << 7;
     let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    // Long texts go by in blocks that the compiler checks at once.
+    let blocks = bytes.as_chunks::<32>().0.iter();
+    let has_special = |block: &[u8; 32]| block.iter().fold(false, |found, byte| found | is_special(*byte));
+    let skipped = 32 * blocks.take_while(|block| !has_special(block)).count();
+    let bytes = &bytes[skipped..];
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
@@ -376,10 +381,10 @@ fn plain_prefix(bytes: &[u8]) -> usize {
         let zero_in = |word: u64| word.wrapping_sub(ONES) & !word;
         let special = (control | zero_in(quote) | zero_in(backslash)) & HIGHS;
         if special != 0 {
-            return index * 8 + special.trailing_zeros() as usize / 8;
+            return skipped + index * 8 + special.trailing_zeros() as usize / 8;
         }
     }
-    words.len() * 8 + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+    skipped + words.len() * 8 + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
 }
 
 fn hex_escape(escape: &[u8]) -> Option<u16> {

@@ -6,8 +6,8 @@
 
 use std::io::{self, Read};
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
@@ -37,6 +37,8 @@ pub struct Source {
     epoch: AtomicU64,
     /// The number of the current statement, by which what its scans meet is told from what earlier ones met.
     statement: AtomicU64,
+    /// Buffers for bodies that nobody uses at the moment.
+    buffers: Mutex<Vec<Vec<u8>>>,
     /// The next pack's number.
     pub(super) pack_ids: AtomicU64,
 }
@@ -49,7 +51,22 @@ impl Source {
             cache: Cache::new(cache_bytes),
             epoch: AtomicU64::new(1),
             statement: AtomicU64::new(0),
+            buffers: Mutex::default(),
             pack_ids: AtomicU64::new(0),
+        }
+    }
+
+    /// A buffer for bodies: memory that was in use before need not be cleared by the system again.
+    fn take_buffer(&self) -> Vec<u8> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Gives a buffer back, unless it has grown beyond what is usual.
+    fn return_buffer(&self, mut buffer: Vec<u8>) {
+        const BUFFER_BYTES_KEPT: usize = 16 << 20;
+        if buffer.capacity() <= BUFFER_BYTES_KEPT {
+            buffer.clear();
+            self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
         }
     }
 
@@ -134,7 +151,7 @@ async fn read_in_task(
     epoch: u64,
 ) -> Result<(Arc<Contents>, Origin)> {
     let (source, pack, options) = (Arc::clone(source), Arc::clone(pack), options.clone());
-    let read = in_task(move |cancelled| read_objects(&*source.bucket, &pack, range, &options, epoch, cancelled));
+    let read = in_task(move |cancelled| read_objects(&source, &pack, range, &options, epoch, cancelled));
     let (contents, bytes) = read.await?;
     Ok((Arc::new(contents), Origin::Bucket { bytes }))
 }
@@ -174,7 +191,7 @@ async fn in_task<T: Send + 'static>(work: impl FnOnce(&AtomicBool) -> Result<T> 
 }
 
 fn read_objects(
-    bucket: &dyn Bucket,
+    source: &Source,
     pack: &Pack,
     range: Range<usize>,
     options: &ReadOptions,
@@ -182,10 +199,11 @@ fn read_objects(
     cancelled: &AtomicBool,
 ) -> Result<(Contents, u64)> {
     let shard = &pack.shard;
-    let mut directory = bucket.open(&shard.directory).map_err(|error| io_error(shard.directory.clone(), error))?;
+    let mut directory =
+        source.bucket.open(&shard.directory).map_err(|error| io_error(shard.directory.clone(), error))?;
     let mut decoder = Decoder::new(&options.plan, options.batch_rows, range.len(), options.rescue);
     let mut identities = Vec::with_capacity(range.len());
-    let (mut name, mut body, mut inflated) = (String::new(), Vec::new(), Vec::new());
+    let (mut name, mut body, mut inflated) = (String::new(), source.take_buffer(), Vec::new());
     let mut bytes = 0;
     for place in range.clone() {
         if cancelled.load(Ordering::Relaxed) {
@@ -221,6 +239,7 @@ fn read_objects(
     if let Some(place) = pack.note_versions(epoch, range.start, &identities) {
         return Err(DataFusionError::External(Box::new(SourceError::Changed { path: shard.key(pack.starts[place]) })));
     }
+    source.return_buffer(body);
     let decoded = decoder.finish()?;
     let contents =
         Contents { range, decoded, identities, has_rescued: options.rescue, verified: AtomicU64::new(epoch) };
