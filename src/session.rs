@@ -25,6 +25,9 @@ use crate::storage::{Bucket, LocalBucket, SampleBucket};
 use crate::topic::read::Source;
 use crate::topic::table::{Topic, TopicTable, View};
 
+/// Partitions of a plan for each core: while one waits for its next pack, another computes.
+const PARTITIONS_PER_CORE: usize = 2;
+
 /// How many consumers of memory an out-of-memory error names.
 const CONSUMERS_NAMED: usize = 3;
 
@@ -233,7 +236,8 @@ fn context(config: &Config, source: &Arc<Source>) -> Result<SessionContext, Data
     let named = NonZeroUsize::new(CONSUMERS_NAMED).unwrap_or(NonZeroUsize::MIN);
     let pool = TrackConsumersPool::new(GreedyMemoryPool::new(config.memory.pool_bytes), named);
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()?;
-    let mut session = SessionConfig::new().with_target_partitions(config.threads).with_information_schema(true);
+    let mut session =
+        SessionConfig::new().with_target_partitions(config.threads * PARTITIONS_PER_CORE).with_information_schema(true);
     let options = session.options_mut();
     options.sql_parser.collect_spans = true;
     options.execution.collect_statistics = false;
