@@ -4,7 +4,7 @@
 //! objects would cost more than reading them. A pack never changes once it is made; when a later
 //! listing finds more objects, they make packs of their own, and what was decoded stays decoded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -134,15 +134,6 @@ impl Snapshot {
     /// How many objects there are.
     pub fn object_count(&self) -> usize {
         self.packs.iter().map(|pack| pack.starts.len()).sum()
-    }
-
-    /// How many objects there are of each topic and partition.
-    pub fn partitions(&self) -> BTreeMap<(&str, i32), usize> {
-        let mut partitions = BTreeMap::new();
-        for pack in &self.packs {
-            *partitions.entry((pack.shard.topic.as_str(), pack.shard.partition)).or_default() += pack.starts.len();
-        }
-        partitions
     }
 }
 

@@ -76,11 +76,6 @@ impl Topic {
         &self.table
     }
 
-    /// The pattern of the topics' names.
-    pub fn pattern(&self) -> &str {
-        &self.pattern
-    }
-
     /// The name of the table of rejects: `pin_raw` has `pin_rejects`.
     pub fn rejects_table(&self) -> String {
         format!("{}_rejects", self.table.strip_suffix("_raw").unwrap_or(&self.table))
